@@ -118,6 +118,9 @@ class TrainConfig(Settings):
     """Number of tokens to train on."""
     batch_size: Annotated[int, Within(0, 65_536)] = 0
     """Number of sequences in a batch. 0 chooses 16; fewer for a small corpus, more on a GPU."""
+    accumulate: Annotated[int, Within(1, 65_536)] = 1
+    """Number of parts into which each process divides its batch (gradient accumulation). The parts
+    are computed one after another, which takes less memory; the batch stays the same."""
     window: Annotated[int, Within(0, 65_536)] = 0
     """Length of a training window: tokens of each sequence between two updates. 0 chooses 64."""
     framing: FramingName = "carried"
@@ -150,6 +153,9 @@ class TrainConfig(Settings):
     """Numbers in the products of matrices. With `bfloat16`, of 16 bits, training is faster on
     processors that multiply them; weights and evaluations keep 32. `auto` takes it for a time
     budget on such a processor."""
+    gradients: Literal["float32", "bfloat16"] = "float32"
+    """Numbers in the messages by which several processes add up their gradients. `bfloat16` halves
+    the traffic, and rounds the gradients to 8 bits."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -10,6 +10,7 @@ import pytest
 
 import seqgen
 from seqgen.config import ModelConfig, TrainConfig
+from seqgen.data.batches import FRAMINGS
 from seqgen.errors import Diverged, RunError
 from seqgen.evaluation.loss import batch_nats
 from seqgen.network.model import choose_device
@@ -64,6 +65,19 @@ def test_a_killed_training_ends_as_the_unbroken_one(
     for folder in killed:
         assert finish(folder, data) == unbroken
         assert losses(folder) == losses(run.folder)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_training_goes_on_under_every_framing_and_in_parts(
+    framing: str, corpus, tmp_path: Path
+) -> None:
+    tokens = 300 if framing == "many-to-one" else 3_000
+    config = replace(CONFIG, tokens=tokens, framing=framing, evaluations=3, accumulate=3)
+    run = begin(tmp_path / "unbroken", corpus, config)
+    for report in seqgen.train(run, corpus):
+        if report.valid_loss is not None and report.fraction < 0.5:
+            shutil.copytree(run.folder, tmp_path / "killed")
+    assert finish(tmp_path / "killed", corpus) == (run.folder / "model.safetensors").read_bytes()
 
 
 def test_ctrl_c_changes_nothing_of_what_is_learned_later(

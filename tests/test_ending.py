@@ -287,10 +287,12 @@ def test_out_of_memory_is_a_message(run, monkeypatch, capsys) -> None:
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr("seqgen.run.folder.load", fail)
+        # A module that is imported now must not keep another `load`.
+        monkeypatch.setattr("seqgen.run.folder.Run.__init__", fail)
         with pytest.raises(SystemExit) as ended:
             app.meta(["generate", str(run.folder)])
-        assert ended.value.code == 1 and "out of memory; use" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert ended.value.code == 1 and "out of memory; compute the batch in parts" in said
 
 
 @pytest.mark.parametrize("name", ["resume", "info", "score", "generate"])
@@ -300,8 +302,8 @@ def test_what_has_no_out_does_not_propose_it(name: str, run, monkeypatch, capsys
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "elsewhere")
 
-    for opened in ("Run", "load"):
-        monkeypatch.setattr(f"seqgen.run.folder.{opened}", refuse)
+    # A module that is imported now must not keep another `Run`.
+    monkeypatch.setattr("seqgen.run.folder.Run.__init__", refuse)
     with pytest.raises(SystemExit) as ended:
         app.meta([name, str(run.folder)])
     said = capsys.readouterr().err

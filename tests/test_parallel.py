@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 
 import seqgen
+from seqgen.training.parallel import World
 
 SETTINGS = (
     *("--hidden", "32", "--embedding", "8", "--dropout", "0", "--batch-size", "8"),
@@ -52,6 +54,25 @@ def test_two_processes_learn_what_one_learns(
     assert not (tmp_path / "2/checkpoints").exists()
     text = next(seqgen.generate(seqgen.load(tmp_path / "2", "cpu"), 1)).piece
     assert isinstance(text, str)
+
+
+def test_messages_may_have_sixteen_bits(monkeypatch) -> None:
+    """Another process with the same gradients doubles them."""
+    sent = []
+
+    def add(together: torch.Tensor) -> None:
+        sent.append((together.dtype, together.nbytes))
+        together *= 2
+
+    monkeypatch.setattr("torch.distributed.all_reduce", add)
+    gradient = torch.tensor([1.0, 1 / 3, -1e-20, 1e20])
+    for coarse in (False, True):
+        model = torch.nn.Linear(2, 2, bias=False)
+        model.weight.grad = gradient.reshape(2, 2).clone()
+        World(0, 2).add_gradients(model, coarse)
+        rounded = gradient.bfloat16().float() if coarse else gradient
+        assert torch.equal(model.weight.grad, 2 * rounded.reshape(2, 2))
+    assert sent == [(torch.float32, 16), (torch.bfloat16, 8)]
 
 
 def processes(count: int, *words: object) -> None:

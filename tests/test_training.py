@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import seqgen
-from seqgen.config import ModelConfig, TrainConfig
+from seqgen.config import FramingName, ModelConfig, TrainConfig
 from seqgen.data.batches import FRAMINGS, TrainingStream
 from seqgen.data.lanes import Steps
 from seqgen.errors import RunError, SeqgenError
@@ -113,6 +113,23 @@ def test_every_framing_learns_and_is_evaluated_as_it_is_and_carried(name: str, c
     own = evaluate(model, corpus, window=16, framing=FRAMINGS[name])
     assert reports[-1].valid_loss == own
     assert (reports[-1].valid_loss == reports[-1].carried_loss) == (name == "carried")
+
+
+@pytest.mark.parametrize("name", ["carried", "one-to-one"])
+@pytest.mark.parametrize("accumulate", [3, 100])
+def test_a_batch_in_parts_teaches_what_it_teaches_at_once(
+    name: FramingName, accumulate: int, corpus
+) -> None:
+    """To 1e-4 of a nat: gradients are added up in another order."""
+    config = replace(SHORT, tokens=1_500, batch_size=7, framing=name)
+    shape = replace(SMALL, context_rows=50)
+
+    def losses(parts: int) -> list[float]:
+        learner = Learner(build(corpus, shape), corpus, replace(config, accumulate=parts))
+        reports = train(learner, corpus)
+        return [report.valid_loss for report in reports if report.valid_loss is not None]
+
+    assert losses(accumulate) == pytest.approx(losses(1), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", FRAMINGS)

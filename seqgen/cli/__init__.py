@@ -147,7 +147,10 @@ def launch(
     except (MemoryError, RuntimeError) as error:
         if traceback or not _is_out_of_memory(error):
             raise
-        way_out = "use a smaller --batch-size or a smaller network (--hidden), or close programs"
+        way_out = (
+            "compute the batch in parts (--accumulate 4), use a smaller --batch-size or a smaller "
+            "network (--hidden), or close programs"
+        )
         fail(f"out of memory; {way_out}", 1, tokens)
 
 

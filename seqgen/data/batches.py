@@ -57,6 +57,17 @@ class Batch:
             self.carried,
         )
 
+    def parts(self, count: int) -> Iterator[tuple[slice, Batch]]:
+        """Yield the batch in parts of whole rows, at most `count`, each with its rows.
+
+        The number of rows may leave a remainder: the first parts then have one row more.
+        """
+        rows = len(self.inputs)
+        for part in np.array_split(np.arange(rows), min(count, rows)):
+            own = slice(int(part[0]), int(part[-1]) + 1)
+            values = (self.inputs[own], self.targets[own], self.features[own], self.allowed[own])
+            yield own, Batch(*values, self.carried)
+
     @property
     def counted(self) -> int:
         """Number of targets that have a loss."""

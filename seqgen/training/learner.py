@@ -22,7 +22,7 @@ from torch import Tensor
 
 from seqgen.bounds import Within
 from seqgen.config import SHARE_DROPPED, TrainConfig
-from seqgen.data.batches import FRAMINGS, TrainingStream, own_lanes
+from seqgen.data.batches import FRAMINGS, Batch, TrainingStream, own_lanes
 from seqgen.data.corpus import Corpus
 from seqgen.errors import ConfigError, RunError
 from seqgen.evaluation.loss import batch_nats
@@ -162,19 +162,33 @@ class Learner:
         With several processes it is estimated from this process's part of the batch.
         """
         batch = next(self._stream)
-        state = self._forgetful() if batch.carried else self._state  # each (L, B, ...)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_coarse):
-            nats, self._state = batch_nats(self.model, batch, state)  # (), each (L, B, ...)
         self._optimizer.zero_grad()
         counted = self.world.total(batch.counted)
-        (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
-        self.world.add_gradients(self.model)
+        nats = self._add_gradients(batch, counted) * (counted / max(batch.counted, 1))  # ()
+        self.world.add_gradients(self.model, self.config.gradients == "bfloat16")
         self._optimizer.step(learning_rate * self.counts.learning_rate_share)
         self.counts.step += 1
         self.counts.tokens += counted
-        nats = nats.detach() * (counted / max(batch.counted, 1))
         self._nats += nats
         return nats
+
+    def _add_gradients(self, batch: Batch, counted: int) -> Tensor:
+        """Compute the gradients of the mean loss of `counted` targets; return the sum of the nats.
+
+        The parts of a batch follow one after another, so that only one is in memory.
+        """
+        state = self._forgetful() if batch.carried else self._state  # each (L, B, ...)
+        summed, states = torch.zeros((), device=self._device), []
+        for own, part in batch.parts(self.config.accumulate):
+            begun = tuple(each[:, own] for each in state) if batch.carried else state
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_coarse):
+                nats, after = batch_nats(self.model, part, begun)  # (), each (L, part of B, ...)
+            (nats / max(counted, 1)).backward()  # type: ignore[no-untyped-call]
+            summed += nats.detach()
+            states.append(after)
+        if batch.carried:  # Other windows begin at zero, and may have other numbers of rows.
+            self._state = tuple(torch.cat(each, 1) for each in zip(*states, strict=True))
+        return summed
 
     @contextmanager
     def ending_on_ctrl_c(self) -> Iterator[None]:

@@ -50,8 +50,11 @@ class World:
         [total] = _reduce([float(count)], dist.ReduceOp.SUM)
         return round(total)
 
-    def add_gradients(self, model: nn.Module) -> None:
-        """Replace every gradient by its sum over all processes, in one message."""
+    def add_gradients(self, model: nn.Module, coarse: bool = False) -> None:
+        """Replace every gradient by its sum over all processes, in one message.
+
+        A `coarse` message has numbers of 16 bits (bfloat16), half of the bytes.
+        """
         if self.size == 1:
             return
         for weight in model.parameters():
@@ -60,6 +63,8 @@ class World:
                 weight.grad = weight.grad.to_dense()
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
         together = torch.cat([gradient.flatten() for gradient in gradients])
+        if coarse:
+            together = together.bfloat16()
         dist.all_reduce(together)
         places = torch.split(together, [gradient.numel() for gradient in gradients])
         for gradient, place in zip(gradients, places, strict=True):

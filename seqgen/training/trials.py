@@ -164,7 +164,7 @@ def _saved(network: SequenceModel, steps: int) -> int:
 
 
 def memory(train: TrainConfig, trial: Trial) -> float:
-    """Return the bytes of weights, gradients, Adam moments, states and what a window leaves.
+    """Return the bytes of weights, gradients, Adam moments, states and what windows leave.
 
     Parameters
     ----------
@@ -172,5 +172,5 @@ def memory(train: TrainConfig, trial: Trial) -> float:
         With batch size and window set.
     trial : Trial
     """
-    window = train.batch_size * train.window
+    window = -(-train.batch_size // train.accumulate) * train.window
     return 4 * 4 * trial.weights + 2 * train.batch_size * trial.state + window * trial.kept

@@ -213,6 +213,9 @@ def test_svg_is_of_single_lines_in_millimetres(tmp_path: Path) -> None:
     assert root.get("height") == "180.00mm" and root.get("fill") == "none"
     paths = root.findall("{http://www.w3.org/2000/svg}path")
     assert len(paths) == 3 and paths[0].get("d") == "M0.0 0.0L10.0 5.0 20.0 0.0"
+    # Programs for plotters leave out a path whose ends are one point.
+    begin, end = paths[2].get("d", "M").removeprefix("M").split("L")
+    assert paths[2].get("class") == "dot" and begin == "12.0 14.0" and begin != end
     left, top, width, height = map(float, root.get("viewBox", "").split())
     # The ink is 25 wide and 32.5 high, which is the longer side.
     assert 180 * 32.5 / height == pytest.approx(SIDE)

@@ -28,6 +28,9 @@ from seqgen_handwriting.ink import path_data
 from seqgen_handwriting.sheet import Sheet
 from seqgen_handwriting.write_options import PRECISION
 
+#: Length of a dot on the paper, in mm. Programs for plotters leave out a path without a length.
+DOT = 2 * PRECISION
+
 #: Each stroke is one dash that slides in. The gap is longer, so a stroke is invisible before.
 STYLE = """<style>
 svg.written path { stroke-dasharray: 1 2; stroke-dashoffset: 1; animation: write linear forwards; }
@@ -71,10 +74,12 @@ def _path(sheet: Sheet, number: int, more: str = "") -> str:
         curves = np.clip(curves, sheet.origin, sheet.origin + paper)
         # A curve has no point for each letter, time and pressure.
         return f'<path{more} d="{_curve_data(curves, sheet.scale)}"/>\n'
-    about = ' class="dot"' if len(stroke) == 1 else ""
+    is_dot = len(stroke) == 1
+    about = ' class="dot"' if is_dot else ""
     for name, parts in ink.of_points.items():
         about += f' data-{name}="{" ".join(map(repr, parts[number].tolist()))}"'
-    return f'<path{about}{more} d="{path_data(stroke)}"/>\n'
+    line = np.vstack([stroke, np.add(stroke, (DOT / sheet.scale, 0.0))]) if is_dot else stroke
+    return f'<path{about}{more} d="{path_data(line)}"/>\n'
 
 
 def _curve_data(curves: Curves, scale: float) -> str:

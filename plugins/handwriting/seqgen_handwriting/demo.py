@@ -43,6 +43,9 @@ WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;:?!]?")
 #: One word in this many is followed by practice.
 PRACTICE = 1
 
+#: One word in this many is a line of its own, about every eighth line.
+ALONE = 24
+
 #: What is practised: `a` stands for a small letter, `A` for a capital, `0` for a digit, `é` for an
 #: accented letter and `#` for a sign; everything else for itself.
 PATTERNS = (
@@ -54,8 +57,9 @@ PATTERNS = (
     *("a#a", "0#0", "A#a"),
 )
 CHARACTERS = {
-    "a": string.ascii_lowercase,
-    "A": string.ascii_uppercase,
+    # Letters that are rare in prose come more often.
+    "a": string.ascii_lowercase + 2 * "jkqxz",
+    "A": string.ascii_uppercase + 4 * "BGHJKQVXYZ",
     "0": string.digits,
     "é": "".join(letter for letter in ACCENTED if letter.islower()),
     "É": "".join(letter for letter in ACCENTED if letter.isupper()),
@@ -170,14 +174,24 @@ def demo_texts() -> Iterator[str]:
     seen = set()
     rng = np.random.default_rng(13)
     for _, topic in sorted(pydoc_data.topics.topics.items()):
-        line = ""
-        for word in _with_practice(WORD.findall(topic), rng):
-            if line and len(line) + len(word) >= LONGEST:
-                if line not in seen:
-                    yield line
-                seen.add(line)
-                line = ""
-            line = f"{line} {word}".strip()
+        for line in _in_lines(_with_practice(WORD.findall(topic), rng), rng):
+            if line not in seen:
+                yield line
+            seen.add(line)
+
+
+def _in_lines(words: Iterator[str], rng: np.random.Generator) -> Iterator[str]:
+    """Yield the words in lines of less than `LONGEST` letters; some lines are a single word."""
+    line = ""
+    for word in words:
+        is_alone = rng.integers(ALONE) == 0
+        if line and (is_alone or len(line) + len(word) >= LONGEST):
+            yield line
+            line = ""
+        line = f"{line} {word}".strip()
+        if is_alone:
+            yield line
+            line = ""
 
 
 def _with_practice(words: list[str], rng: np.random.Generator) -> Iterator[str]:

@@ -73,7 +73,7 @@ PROMISES = [
     *(trackers.masks_as_it_tracks, trackers.follows_as_it_tracks),
 ]
 
-LINES = list(demo_lines(40))[::5]
+LINES = list(demo_lines(60))[::5]
 
 
 def drawings(count: int) -> list[Ink]:

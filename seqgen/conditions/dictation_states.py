@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 
 #: Ids and other whole numbers; `seqgen.plugin` cannot be imported, because it names `Dictation`.
 Ids: TypeAlias = NDArray[np.int64]
@@ -99,7 +99,7 @@ def follow(
     """
     describe(states[0], text, rows[0])
     for step in range(len(ids)):
-        states[step + 1] = states[step]
+        copy(states[step], states[step + 1])
         push(states[step + 1], text, ids[step], ends, silent)
         describe(states[step + 1], text, rows[step + 1])
 

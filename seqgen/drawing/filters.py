@@ -66,7 +66,8 @@ def distribution(scores: Floats, temperature: float, groups: Ids, rules: Rules) 
     ids = np.flatnonzero(scores != -np.inf)
     scores = scores[ids]
     if not len(groups):
-        kept[ids] = filtered(scores, temperature, rules)
+        for place, probability in enumerate(filtered(scores, temperature, rules)):
+            kept[ids[place]] = probability
         return kept
     groups = groups[ids]
     probabilities, shares = softmax(scores), np.zeros(groups.max() + 1)
@@ -74,7 +75,8 @@ def distribution(scores: Floats, temperature: float, groups: Ids, rules: Rules) 
         shares[groups[place]] += probabilities[place]
     for group in np.flatnonzero(shares):
         places = np.flatnonzero(groups == group)
-        kept[ids[places]] = shares[group] * filtered(scores[places], temperature, rules)
+        for at, probability in enumerate(filtered(scores[places], temperature, rules)):
+            kept[ids[places[at]]] = shares[group] * probability
     return kept
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.config import CLUSTERS
 from seqgen.drawing.filters import log_softmax
 from seqgen.drawing.rules import Floats, Positions, Rules
@@ -172,15 +172,17 @@ def entries_of(
         firsts[part] = size
         size += parts.starts[part + 1] - parts.starts[part] if view.opened[part] else 1
     entries, found = np.empty(size, np.int64), np.empty(size)
-    entries[:shortlist], found[:shortlist] = parts.ids[:shortlist], head[:shortlist]
+    copy(parts.ids[:shortlist], entries[:shortlist])
+    copy(head[:shortlist], found[:shortlist])
     for part in range(1, clusters + 1):
         first, mass = firsts[part], head[shortlist + part - 1]
         if view.opened[part]:
             inside = masked(scores, parts, part, 0, possible)
             if view.alive[part]:
                 inside = log_softmax(inside)
-            entries[first : first + len(inside)] = ids_of(parts, part)
-            found[first : first + len(inside)] = mass + inside
+            copy(ids_of(parts, part), entries[first : first + len(inside)])
+            for place, log_probability in enumerate(inside):
+                found[first + place] = mass + log_probability
         else:
             entries[first], found[first] = -part, mass
     return entries, firsts, found, head[shortlist:]

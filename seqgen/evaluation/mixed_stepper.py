@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.drawing.guide import Guide, follow_each
 from seqgen.drawing.parts import look, look_again, parts_of
 from seqgen.drawing.rules import Positions, Rules
@@ -171,8 +171,8 @@ def _open_lanes(reader: Reader, lanes: Lanes) -> None:
     open_context(reader.whole.context, reader.ends[0])
     open_words(reader.words)
     for lane in range(len(lanes.hashes)):
-        lanes.hashes[lane, :LONGEST] = reader.whole.context
-        lanes.hashes[lane, LONGEST:] = reader.words.hashes
+        copy(reader.whole.context, lanes.hashes[lane, :LONGEST])
+        copy(reader.words.hashes, lanes.hashes[lane, LONGEST:])
 
 
 @compiled
@@ -214,8 +214,8 @@ def _move(lanes: Lanes, lane: int, ids: Ids, reader: Reader) -> None:
     """Take the reader to where a sequence is, read more ids ``(T,)``, and note where that is."""
     hashes, recent, marks = lanes.hashes[lane], lanes.recent[lane], lanes.marks[lane]
     context, words = reader.whole.context, reader.words
-    context[:] = hashes[:LONGEST]
-    words.hashes[:] = hashes[LONGEST:]
+    copy(hashes[:LONGEST], context)
+    copy(hashes[LONGEST:], words.hashes)
     words.inside[0] = marks[1] > 0
     for token in ids:
         advance(context, token, reader.ends)
@@ -223,11 +223,11 @@ def _move(lanes: Lanes, lane: int, ids: Ids, reader: Reader) -> None:
             open_words(words)
         else:
             follow_words(words, token)
-        recent[:-1] = recent[1:].copy()
+        copy(recent[1:], recent[:-1])
         recent[-1] = token
         marks[0] = min(marks[0] + 1, len(recent))
-    reader.recent.context[:] = context
-    hashes[:LONGEST] = context
-    hashes[LONGEST:] = words.hashes
+    copy(context, reader.recent.context)
+    copy(context, hashes[:LONGEST])
+    copy(words.hashes, hashes[LONGEST:])
     marks[1] = words.inside[0]
     look_up(reader.matches, recent, marks[0])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiling import compiled_contracting as compiled
-from seqgen.compiling import compiled_inside
+from seqgen.compiling import compiled_inside, copy
 from seqgen.drawing.direct import draw_each
 from seqgen.drawing.guide import Guide, follow_each
 from seqgen.drawing.parts import Views, join, look, look_again
@@ -236,7 +236,7 @@ def _remember(network: Network, token: int, before: Ids) -> None:
 def _sum_rows(network: Network, layer: int, token: int, features: Ids, gates: Floats) -> None:
     """Put what an id and feature values (K,) add to a layer's gates (4H,) there."""
     first = network.starts[layer]
-    gates[:] = network.inputs[first + token]
+    copy(network.inputs[first + token], gates)
     for kind in range(len(network.values)):
         row = network.inputs[first + network.tokens + network.values[kind] + features[kind]]
         for unit in range(len(gates)):
@@ -320,10 +320,14 @@ def _add_output(
     panels = _cut(network.weights[len(network.weights) - depth * columns :], depth)
     for low in range(0, len(lanes), TOGETHER):
         some = lanes[low : low + TOGETHER]
+        given = np.empty((len(some), x.shape[1]), np.float32)
         products = np.empty((len(some), right - left), np.float32)
-        products[:] = network.bias[0, left:right]
-        _multiply(x[some], panels[left // PANEL : right // PANEL], products)
-        scores[some, left:right] = products
+        for number, lane in enumerate(some):
+            copy(x[lane], given[number])
+            copy(network.bias[0, left:right], products[number])
+        _multiply(given, panels[left // PANEL : right // PANEL], products)
+        for number, lane in enumerate(some):
+            copy(products[number], scores[lane, left:right])
 
 
 @compiled

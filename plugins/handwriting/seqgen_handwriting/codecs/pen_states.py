@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.plugin import Ids
 
 #: Actions of tokens. DRAW steps on the paper and MOVE in the air. ANGLE sets the direction of a
@@ -134,6 +134,6 @@ def follow(actions: Ids, values: NDArray[np.float64], states: State, rows: Ids) 
     describe(states[0], rows[0])
     for step in range(len(actions)):
         state = states[step + 1]
-        state[:] = states[step]
+        copy(states[step], state)
         push(state, actions[step], values[step, 0], values[step, 1])
         describe(state, rows[step + 1])

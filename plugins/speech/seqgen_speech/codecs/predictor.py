@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 
 #: Samples that a prediction is made of, samples that it is fitted to, and how often.
 ORDER, WINDOW, PERIOD = 16, 160, 10
@@ -95,9 +95,9 @@ def fit(state: State) -> None:
         for lag in range(order):
             total -= weights[lag] * power[order - lag]
         reflection = total / left
-        before[:order] = weights[:order]
+        copy(weights[:order], before[:order])
         for lag in range(order):
             weights[lag] = before[lag] - reflection * before[order - 1 - lag]
         weights[order] = reflection
         left *= 1 - reflection * reflection
-    state[WEIGHTS:HISTORY] = weights
+    copy(weights, state[WEIGHTS:HISTORY])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen_speech.vocoder.frames import HIGHEST, LOWEST, Array, around, count_frames
 
 #: A usual pitch in Hz.
@@ -148,7 +148,8 @@ def _extend(
                     value, origin = other, before
             after[code] = value
             came[frame, code] = origin
-        best[:] = after + scores[frame]
+        for code in range(count):
+            best[code] = after[code] + scores[frame, code]
 
 
 @compiled

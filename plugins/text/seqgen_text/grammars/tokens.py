@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.plugin import Ids
 from seqgen_text.grammars.machine import (
     ATTRIBUTES,
@@ -223,12 +223,12 @@ def _goes_on(tokens: Tokens, memory: Ids, after: Ids, token: int) -> bool:
 def _copy(memory: Ids, after: Ids) -> None:
     """Copy what is in use."""
     depth, kept = memory[DEPTH], memory[KEPT]
-    after[:FRAMES] = memory[:FRAMES]
-    after[FRAMES : FRAMES + depth] = memory[FRAMES : FRAMES + depth]
-    after[LENGTHS : LENGTHS + depth] = memory[LENGTHS : LENGTHS + depth]
-    after[NAMES : NAMES + kept] = memory[NAMES : NAMES + kept]
+    copy(memory[:FRAMES], after[:FRAMES])
+    copy(memory[FRAMES : FRAMES + depth], after[FRAMES : FRAMES + depth])
+    copy(memory[LENGTHS : LENGTHS + depth], after[LENGTHS : LENGTHS + depth])
+    copy(memory[NAMES : NAMES + kept], after[NAMES : NAMES + kept])
     count = memory[ATTRIBUTES]
-    after[HASHES : HASHES + count] = memory[HASHES : HASHES + count]
+    copy(memory[HASHES : HASHES + count], after[HASHES : HASHES + count])
 
 
 @compiled

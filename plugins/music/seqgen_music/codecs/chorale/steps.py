@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.following import NOTHING, fill
 from seqgen.plugin import Ids
 from seqgen_music.codecs.chorale.layout import (
@@ -72,7 +72,7 @@ def _push(rules: Rules, state: Ids, token: int) -> None:
             silent &= sounding[PARTS + each] == REST
         state[SILENT] = state[SILENT] + 1 if silent else 0
         if _is_beat(state, step):
-            state[BEAT:SOUNDING] = sounding[PARTS : 2 * PARTS]
+            copy(sounding[PARTS : 2 * PARTS], state[BEAT:SOUNDING])
         if state[PRESENT] < state[PHRASES] and step + 1 == state[ENDS + state[PRESENT]]:
             state[PRESENT] += 1
 

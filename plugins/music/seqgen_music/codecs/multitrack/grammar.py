@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.grammar import packed, packed_in_parts
 from seqgen.plugin import Ids
 from seqgen_music.codecs.multitrack import chording
@@ -93,7 +93,7 @@ def _close_header(players: Ids) -> None:
     """Let only instruments of the header play, unless some of them may not or there are none."""
     named, plays = players[:, NAMED], players[:, PLAYS]
     if named.any() and (named <= plays).all():
-        plays[:] = named
+        copy(named, plays)
 
 
 @compiled

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.plugin import Ids
 
 #: Tokens of the stretches that are looked up: 2, 4, 8 ... 512.
@@ -161,7 +161,7 @@ def _is_kept(memory: Memory, slot: int) -> bool:
 @compiled
 def move(memory: Memory, larger: Memory) -> None:
     """Copy what a memory has not dropped into an empty one with a larger table."""
-    larger.head[:] = memory.head
+    copy(memory.head, larger.head)
     larger.head[USED] = 0
     last = len(larger.slots) - 1
     for slot in range(len(memory.slots)):
@@ -169,5 +169,5 @@ def move(memory: Memory, larger: Memory) -> None:
             to = (memory.slots[slot, 0] * SPREAD >> 20) & last
             while larger.slots[to, 0]:
                 to = (to + 1) & last
-            larger.slots[to] = memory.slots[slot]
+            copy(memory.slots[slot], larger.slots[to])
             larger.head[USED] += 1

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.following import NOTHING, fill, part
 from seqgen.plugin import Ids
 from seqgen_music.codecs import lengths
@@ -291,13 +291,13 @@ def _describe(rules: Rules, piece: Piece, row: Ids) -> None:
     row[3], row[4], row[5] = head[NOW_METRE], program, piece.players[program, LOUDNESS]
     row[6] = piece.sounds[program]
     row[7] = piece.contexts[_slot_of(piece.contexts, _context(rules, piece)), 1]
-    row[8:11] = head[HEADER : HEADER + 3]
+    copy(head[HEADER : HEADER + 3], row[8:11])
     row[11] = 0
     for later in range(len(piece.players) - 1, program, -1):
         if piece.players[later, NAMED]:
             row[11] = later
     harmony.describe(piece.ends, _step(head), row[12:16])
-    row[16:18] = piece.memory.head[memory.EXPECTED : memory.EXPECTED + 2]
+    copy(piece.memory.head[memory.EXPECTED : memory.EXPECTED + 2], row[16:18])
     lengths.describe(head[MOST], head[LINES], row[18:20])
     grammar.describe_chords(head, rules.tables, row[20:])
 

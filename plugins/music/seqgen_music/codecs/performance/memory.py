@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.plugin import Ids
 
 #: Pitches of the shortest and the longest motive.
@@ -156,7 +156,7 @@ def _expect(memory: Memory, step: int) -> None:
         motive = _motive(head[RECENT], size)
         found = memory.slots[_slot_of(memory, motive)] if motive else 0
         if found:
-            expected[:] = memory.ring[found - 1]
+            copy(memory.ring[found - 1], expected)
             break
     head[DUE] = step + expected[GAP]
 
@@ -191,9 +191,9 @@ def due(at: int, now: int) -> int:
 @compiled
 def move(memory: Memory, larger: Memory) -> None:
     """Copy a memory into a larger one of nothing."""
-    larger.head[:] = memory.head
+    copy(memory.head, larger.head)
     larger.head[OLDEST] = 0
     for count in range(memory.head[KEPT]):
         row = memory.ring[(memory.head[OLDEST] + count) % len(memory.ring)]
-        larger.ring[count] = row
+        copy(row, larger.ring[count])
         larger.slots[_slot_of(larger, row[MOTIVE])] = count + 1

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled
+from seqgen.compiling import compiled, copy
 from seqgen.following import NOTHING, fill, flat, part
 from seqgen.plugin import Ids
 from seqgen_music.codecs import lengths
@@ -295,7 +295,7 @@ def _allow(rules: Rules, piece: Piece, mask: Mask) -> None:
         given = piece.before, piece.repeats, piece.latest, notes
         loops.wear(*given, rules.fewest, rules.longest, fresh)
         if fresh.any():
-            begins[:] = fresh
+            copy(fresh, begins)
     mask[-1] = mask[-1] and not _is_short(rules, piece)
 
 

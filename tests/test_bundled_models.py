@@ -148,7 +148,7 @@ SENTENCE = "The function returns a list of strings, or raises an exception if a 
 
 #: The digest of the weights that come with a domain, and the nats per token of a fixed file.
 BUNDLED = {
-    "handwriting": ("685dc6c9b02639b1d80b5a6db80af210dd1ee3ca5a7effaebe0ca362862845db", 1.952),
+    "handwriting": ("5e5b432a9e4aaeb1cf01a889bb39f2c8fa330d9c724d67da3fc617a74850bd8e", 1.724),
     "text": ("82f721f46f5c0aabed0a11690e0341ab53363d91ff34ca1e23afe0f80a8272b4", 0.903),
     "music": ("2acb28bc9f06a200d4990acc51af55b8f7188470206378f858043680ddeb7e4c", 0.286),
 }

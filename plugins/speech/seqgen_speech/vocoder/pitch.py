@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiling import compiled, copy
+from seqgen.compiling import compiled
 from seqgen_speech.vocoder.frames import HIGHEST, LOWEST, Array, around, count_frames
 
 #: A usual pitch in Hz.

@@ -52,6 +52,9 @@ BENT = 0.12
 #: on a straight line, and standard deviations of the tremble in units and of a line's slope.
 PIXELS, SECONDS, STEP, TREMBLE, SLOPE = 1.6, 0.008, 1.7, 0.2, 0.015
 
+#: Learning rate of a training that starts from another model, as the documentation advises.
+RATE = 0.001
+
 #: Distance of points at which a stroke is measured, in units.
 FINE = 0.4
 
@@ -158,7 +161,8 @@ def learned(
         {"options": {"text": "spread"}} if start is None else {"before": start.codec}
     )
     corpus = seqgen.prepare("handwriting", [lines], folder / "corpus", **options)
-    config = seqgen.TrainConfig(seed=benchmark.seed, **benchmark.budget)
+    rate = RATE if start else 0.0
+    config = seqgen.TrainConfig(seed=benchmark.seed, learning_rate=rate, **benchmark.budget)
     run = seqgen.create_run(folder / "run", corpus, train=config, start=start)
     for report in seqgen.train(run, corpus):
         benchmark.watch(report)

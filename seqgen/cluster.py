@@ -301,7 +301,13 @@ def on_cluster(address: str) -> Iterator[Cluster]:
                     "distributed.deploy.lost-worker-timeout": LOOK_EVERY,
                 }
                 stack.enter_context(dask.config.set(settings))
-                options = {"threads_per_worker": 1, "dashboard_address": None, "processes": True}
+                options = {
+                    "threads_per_worker": 1,
+                    "processes": True,
+                    "dashboard_address": None,
+                    # Another local cluster may have Dask's usual port.
+                    "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
+                }
                 started = LocalCluster(n_workers=_cores(), silence_logs=50, **options)
                 address = stack.enter_context(started)
                 replace = [partial(started.scale, _cores())]

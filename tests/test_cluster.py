@@ -75,6 +75,12 @@ def dying(folder: Path | None) -> Callable[[int], int]:
     return sent(act)
 
 
+def test_two_local_clusters_run_at_once(cluster: Cluster, monkeypatch) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    with seqgen.on_cluster("local") as other:
+        assert [*other.each(sent(lambda number: None), [[(1,)]])] == [1]
+
+
 def test_results_come_in_order_and_few_tasks_wait(cluster: Cluster) -> None:
     taken = []
 

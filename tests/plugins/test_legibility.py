@@ -72,9 +72,10 @@ def test_scribbles_are_not_read(reader: Reader, held_out: list[Ink]) -> None:
     assert share(reader, scribbled) < 0.6 < share(reader, held_out[:20])
 
 
-def test_only_the_ink_counts(held_out: list[Ink]) -> None:
+def test_only_the_ink_counts() -> None:
     """Neither place nor size, nor in which order and direction strokes were written."""
-    line = held_out[0]
+    # Printed, because joined letters share a stroke.
+    line = write_line("THE cat 079", Writer.number(0), seed=0)
     assert line.letters is not None
     backwards = Ink(
         tuple(3.0 * stroke[::-1] + (1000.0, -50.0) for stroke in line.strokes[::-1]),
@@ -203,7 +204,8 @@ def test_letters_are_judged_by_kind_and_what_is_missing_is_misread(reader: Reade
     assert min(shares(texts)) > 0.5
     small, *others = shares(["".join(c if c.islower() else "x" for c in text) for text in texts])
     assert small > 0.9 and max(others) < 0.1
-    assert max(shares([text[:1] for text in texts])) < 0.3, "letters that were not reached"
+    # A third of the capitals begin a text.
+    assert max(shares([text[:1] for text in texts])) < 0.4, "letters that were not reached"
 
 
 def test_given_texts_are_measured_beside_real_lines(lines: list[Ink]) -> None:

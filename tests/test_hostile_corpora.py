@@ -20,6 +20,7 @@ from seqgen.cli.train import train
 from seqgen.config import LimitConfig, ModelConfig, TrainConfig
 from seqgen.data.corpus import Corpus
 from seqgen.data.integrity import ARRAYS, SOURCES
+from seqgen.data.shards import TOKENS
 from seqgen.errors import CorpusError, DataError, SeqgenError
 from seqgen.files import file_digest
 from seqgen.report.samples import write_samples
@@ -265,7 +266,7 @@ def test_a_source_is_found_without_reading_the_lines_before_it(altered: Path) ->
         Corpus(altered).source(0)
 
 
-@pytest.mark.parametrize("name", [*ARRAYS, SOURCES])
+@pytest.mark.parametrize("name", [TOKENS, *ARRAYS, SOURCES])
 def test_changed_bytes_are_noticed(name: str, altered: Path, commands: Commands) -> None:
     data = bytearray((altered / name).read_bytes())
     if name == "tokens.npy":

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from seqgen.bounds import checked
 from seqgen.conditions.unlabelled import without_labels
 from seqgen.data.integrity import (
+    ARRAYS,
     LONGEST_LINE,
     OFFSETS,
     SEGMENTS,
     SOURCES,
-    TOKENS,
     WEIGHTS,
     damaged,
     digests,
@@ -33,10 +33,12 @@ from seqgen.data.integrity import (
     read_corpus,
     source_line,
     tokens_by_split,
-    verify,
+    verify_digest,
+    verify_ids,
 )
 from seqgen.data.near_duplicates import NearDuplicates
 from seqgen.data.rows import CodecRows, codec_rows
+from seqgen.data.shards import ShardWriter, shard_name
 from seqgen.data.splits import (
     SPLITS,
     Segments,
@@ -105,24 +107,35 @@ class Corpus:
         self.folder = Path(folder)
         self.info, self.vocab = read_corpus(self.folder)
         arrays = open_arrays(self.folder, self.info, self.vocab)
-        self._tokens, self._offsets, self._segments, self.weights = arrays
-        self._is_verified = False
+        self.shards, self._offsets, self._segments, self.weights = arrays
+        self._verified = set[str]()
         self._rows: tuple[int, CodecRows] | None = None
 
     def verify(self) -> None:
         """Check all files against their digests, and the ids against the vocabulary, once.
 
         This reads all files, at about half a gigabyte per second. The first call of `piece` does it
-        too; call it earlier if the delay would disturb, for example before measuring speed.
+        too, but only for the shard that it reads; call it earlier if the delay would disturb, for
+        example before measuring speed.
 
         Raises
         ------
         CorpusError
             If a file was altered, or has ids outside the vocabulary.
         """
-        if not self._is_verified:
-            verify(self.folder, self.info, self.vocab, self._tokens)
-            self._is_verified = True
+        for shard in range(len(self.shards.arrays)):
+            self._verify_shard(shard)
+
+    def _verify_shard(self, shard: int) -> None:
+        """Check a shard, and with the first one the files about all pieces."""
+        name = shard_name(shard)
+        if name in self._verified:
+            return
+        verify_ids(self.folder / name, self.shards.arrays[shard], self.vocab)
+        for file in (name, *ARRAYS, SOURCES):
+            if file not in self._verified:
+                verify_digest(self.folder / file, self.info)
+                self._verified.add(file)
 
     @cached_property
     def codec(self) -> Codec:
@@ -141,9 +154,8 @@ class Corpus:
 
     def piece(self, index: int) -> NDArray[Any]:
         """Return the ids ``(N,)`` of a piece: a read-only view of the verified file."""
-        self.verify()
-        ids: NDArray[Any] = self._tokens[self.slice_of(index)]
-        return ids
+        self._verify_shard(self.shards.shard_of(index))
+        return self.shards.piece(index)
 
     def rows(self, index: int) -> CodecRows:
         """Return the features and masks of a piece.
@@ -154,10 +166,6 @@ class Corpus:
             # Slices of a plain array are several times as fast as those of a memory map.
             self._rows = index, codec_rows(self.codec, np.asarray(self.piece(index)))
         return self._rows[1]
-
-    def slice_of(self, index: int) -> slice:
-        """Return the place of a piece among the ids of all pieces."""
-        return slice(int(self._offsets[index]), int(self._offsets[index + 1]))
 
     @cached_property
     def counts(self) -> Ids:
@@ -252,13 +260,12 @@ class CorpusWriter:
         self._units: Counter[str] = Counter()
 
     def __enter__(self) -> CorpusWriter:
-        self._file: BinaryIO = (self._folder / TOKENS).open("wb")
+        self._ids = ShardWriter(self._folder, self._dtype)
         self._sources = (self._folder / SOURCES).open("w", encoding="utf-8")
-        self._write_header()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        self._ids.close()
         self._sources.close()
 
     def add(
@@ -314,7 +321,7 @@ class CorpusWriter:
         self.weights.append(weight)
         units = self._codec.units(whole)
         self._units.update(units)
-        self._file.write(np.ascontiguousarray(ids, self._dtype).data)
+        self._ids.add(len(self.lengths) - 1, ids)
         line = {"source": source, "units": units, "facts": facts or {}}
         try:
             text = json.dumps(line, allow_nan=False)
@@ -341,7 +348,6 @@ class CorpusWriter:
         leaders : int64 array (pieces,)
             The leader of each piece, from `NearDuplicates.leaders`.
         """
-        self._write_header()
         offsets = np.zeros(len(self.lengths) + 1, "<i8")
         np.cumsum(self.lengths, out=offsets[1:])
         weights = np.array(self.weights, "<f4")
@@ -349,7 +355,7 @@ class CorpusWriter:
         for name, values in ((OFFSETS, offsets), (SEGMENTS, segments), (WEIGHTS, weights)):
             np.save(self._folder / name, values)
         # The digests below read the files.
-        self._file.flush()
+        self._ids.flush()
         self._sources.flush()
         self._codec.learn_grammar(self._trained(offsets, segments))
         learned = {
@@ -362,29 +368,24 @@ class CorpusWriter:
             "units": dict(self._units),
             "duplicates": self._duplicates,
             **count_near_duplicates(leaders, segments),
-            "digests": digests(self._folder),
         }
+        if len(self._ids.first) > 1:
+            learned["shards"] = self._ids.first
+        learned["digests"] = digests(self._folder, learned)
         write_json(self._folder / CORPUS, info | learned)
 
     def _trained(self, offsets: Ids, segments: NDArray[np.void]) -> Iterator[Ids]:
         """Yield the training ids ``(N,)`` of each piece, from the file."""
-        tokens = np.load(self._folder / TOKENS, mmap_mode="r")
+        shards = self._ids.written(offsets)
         for piece, start, stop, split in segments.tolist():
             if split == SPLITS.index("train"):
-                yield tokens[offsets[piece] + start : offsets[piece] + stop].astype(np.int64)
+                yield shards.piece(piece)[start:stop].astype(np.int64)
 
     def _digest(self, ids: NDArray[Any]) -> bytes:
         digest = hashlib.sha256()
         for low in range(0, len(ids), 2**16):
             digest.update(self._hashes[ids[low : low + 2**16]].data)
         return digest.digest()
-
-    def _write_header(self) -> None:
-        """Write the .npy header; NumPy pads it, so the final one has the same size."""
-        self._file.seek(0)
-        shape = (sum(self.lengths),)
-        header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
 
 
 def _name_hash(name: str) -> int:

@@ -1,13 +1,15 @@
 """Checks that a corpus folder is unaltered; a shared folder may not be.
 
 Opening checks what is cheap: the keys of the description, dtypes and sizes of the arrays, and
-offsets and segments. `verify` reads all files; it runs before ids are used.
+offsets and segments. `verify_ids` and `verify_digest` read a file; they run before it is used.
 
 Next: `seqgen.data.corpus` opens a folder with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from seqgen.bounds import LARGEST, MOST_WEIGHT, Seed, Within
 from seqgen.conditions.labels import check_labels
+from seqgen.data.shards import Shards, shard_names
 from seqgen.data.splits import SEGMENT, SPLITS
 from seqgen.errors import CorpusError, DataError
 from seqgen.files import CORPUS, file_digest, read_description
@@ -25,9 +28,8 @@ from seqgen.vocab import Vocab
 #: Corpora of plugin contract 1 have format 1 or 2.
 FORMAT = 5
 
-TOKENS, OFFSETS, SEGMENTS, WEIGHTS = ARRAYS = (
-    *("tokens.npy", "offsets.npy", "segments.npy", "weights.npy"),
-)
+#: Arrays with something about each piece; `seqgen.data.shards` names the files of ids.
+OFFSETS, SEGMENTS, WEIGHTS = ARRAYS = ("offsets.npy", "segments.npy", "weights.npy")
 
 #: One line of JSON for each piece: its source, and facts about it.
 SOURCES = "sources.jsonl"
@@ -104,6 +106,7 @@ class Description(TypedDict):
     files: list[FileEntry]
     seed: Seed | None
     pieces: Many
+    shards: NotRequired[list[Many]]
     longest: Many
     tokens: dict[str, Many]
     units: dict[str, Amount]
@@ -167,12 +170,12 @@ def read_corpus(folder: Path) -> tuple[dict[str, Any], Vocab]:
 
 def open_arrays(
     folder: Path, info: dict[str, Any], vocab: Vocab
-) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.void], NDArray[np.float32]]:
+) -> tuple[Shards, NDArray[np.int64], NDArray[np.void], NDArray[np.float32]]:
     """Map the arrays into memory, and check offsets, segments and weights.
 
     Returns
     -------
-    tokens : unsigned array (N,)
+    shards : Shards
     offsets : int64 array (pieces + 1,)
     segments : array of `SEGMENT`
     weights : float32 array (pieces,)
@@ -182,10 +185,13 @@ def open_arrays(
     CorpusError
         If an array is damaged.
     """
-    tokens = _array(folder / TOKENS, np.dtype(vocab.dtype).newbyteorder("<"))
+    dtype = np.dtype(vocab.dtype).newbyteorder("<")
+    first = _first_pieces(folder / CORPUS, info)
+    ids = [_array(folder / name, dtype) for name in shard_names(info)]
     offsets = _array(folder / OFFSETS, np.dtype("<i8"))
     segments = _array(folder / SEGMENTS, SEGMENT)
-    _check_offsets(folder / OFFSETS, offsets, info["pieces"], len(tokens))
+    _check_offsets(folder / OFFSETS, offsets, info["pieces"], sum(map(len, ids)))
+    _check_shards(folder, info, ids, np.diff(offsets[[*first, -1]]).tolist())
     _check_segments(folder / SEGMENTS, segments, np.diff(offsets))
     counts = tokens_by_split(segments)
     found: dict[str, Any] = {"longest": int(np.diff(offsets).max()), "tokens": counts}
@@ -196,7 +202,7 @@ def open_arrays(
         raise damaged(folder / SEGMENTS, "no token is in the split 'train'")
     weights = _array(folder / WEIGHTS, np.dtype("<f4"))
     _check_weights(folder / WEIGHTS, weights, info["pieces"], segments)
-    return tokens, offsets, segments, weights
+    return Shards(ids, first, offsets), offsets, segments, weights
 
 
 def tokens_by_split(segments: NDArray[np.void]) -> dict[str, int]:
@@ -207,34 +213,45 @@ def tokens_by_split(segments: NDArray[np.void]) -> dict[str, int]:
     }
 
 
-def digests(folder: Path) -> dict[str, str]:
+def data_files(info: Mapping[str, Any]) -> list[str]:
+    """Return the names of all files beside ``corpus.json``."""
+    return [*shard_names(info), *ARRAYS, SOURCES]
+
+
+def digests(folder: Path, info: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of every file beside ``corpus.json``."""
-    return {name: file_digest(folder / name) for name in (*ARRAYS, SOURCES)}
+    return {name: file_digest(folder / name) for name in data_files(info)}
 
 
-def verify(folder: Path, info: dict[str, Any], vocab: Vocab, tokens: NDArray[Any]) -> None:
-    """Check all files against their digests, and the ids against the vocabulary.
+def verify_ids(path: Path, ids: NDArray[Any], vocab: Vocab) -> None:
+    """Check the ids of a shard against the vocabulary.
 
     Raises
     ------
     CorpusError
-        If a file is damaged.
+        If an id is outside.
     """
-    for low in range(0, len(tokens), CHUNK):
-        largest = int(tokens[low : low + CHUNK].max())
+    for low in range(0, len(ids), CHUNK):
+        largest = int(ids[low : low + CHUNK].max())
         if largest >= vocab.end:
-            raise damaged(
-                folder / TOKENS, f"ids must be below {vocab.end}, found {largest} after {low:,} ids"
-            )
-    written = info["digests"]
-    for name in (*ARRAYS, SOURCES):
-        path = folder / name
-        try:
-            found = file_digest(path) if path.is_file() else "no such file"
-        except OSError as error:
-            raise damaged(path, error) from error
-        if found != written.get(name):
-            raise damaged(path, f"SHA-256 must be {written.get(name)}, found {found}")
+            raise damaged(path, f"ids must be below {vocab.end}, found {largest} after {low:,} ids")
+
+
+def verify_digest(path: Path, info: Mapping[str, Any]) -> None:
+    """Check a file beside ``corpus.json`` against its digest.
+
+    Raises
+    ------
+    CorpusError
+        If the file is damaged.
+    """
+    wanted = info["digests"].get(path.name)
+    try:
+        found = file_digest(path) if path.is_file() else "no such file"
+    except OSError as error:
+        raise damaged(path, error) from error
+    if found != wanted:
+        raise damaged(path, f"SHA-256 must be {wanted}, found {found}")
 
 
 def source_line(line: bytes) -> dict[str, Any]:
@@ -266,6 +283,23 @@ def _array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
         kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
         raise damaged(path, f"one dimension of {dtype} was expected, found {kind}")
     return array
+
+
+def _first_pieces(path: Path, info: Mapping[str, Any]) -> list[int]:
+    """Return the first piece of each shard, checked before any shard is opened."""
+    first: list[int] = info.get("shards", [0])
+    rises = all(low < high for low, high in pairwise([*first, info["pieces"]]))
+    if first[:1] != [0] or not rises:
+        raise damaged(path, f"shards must rise from 0 to below {info['pieces']}")
+    return first
+
+
+def _check_shards(
+    folder: Path, info: Mapping[str, Any], ids: list[NDArray[Any]], lengths: list[int]
+) -> None:
+    for name, array, length in zip(shard_names(info), ids, lengths, strict=True):
+        if len(array) != length:
+            raise damaged(folder / name, f"{length:,} ids were expected, found {len(array):,}")
 
 
 def _check_offsets(path: Path, offsets: NDArray[np.int64], pieces: int, tokens: int) -> None:

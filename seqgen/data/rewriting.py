@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.data.corpus import Corpus
-from seqgen.data.integrity import ARRAYS, SOURCES, TOKENS, digests
+from seqgen.data.integrity import data_files, digests
+from seqgen.data.shards import shard_names
 from seqgen.files import CORPUS, new_folder, write_json
 
 
@@ -34,13 +35,16 @@ def rewrite(corpus: Corpus, folder: Path, pieces: Iterable[tuple[int, NDArray[An
     Corpus
     """
     with new_folder(folder, marker=CORPUS, overwrite=True) as temporary:
-        for name in (*ARRAYS, SOURCES):
+        for name in data_files(corpus.info):
             shutil.copyfile(corpus.folder / name, temporary / name)
-        tokens = np.load(temporary / TOKENS, mmap_mode="r+")
+        names = shard_names(corpus.info)
+        arrays = [np.load(temporary / name, mmap_mode="r+") for name in names]
+        shards = corpus.shards.of(arrays)
         for number, ids in pieces:
-            place = corpus.slice_of(number)
-            tokens[place] = ids
-        tokens.flush()
-        del tokens  # Windows replaces no file that is mapped.
-        write_json(temporary / CORPUS, corpus.info | {"digests": digests(temporary)})
+            shards.piece(number)[:] = ids
+        for array in arrays:
+            array.flush()
+        # The last array is also the one of the loop.
+        del arrays, array, shards  # Windows replaces no file that is mapped.
+        write_json(temporary / CORPUS, corpus.info | {"digests": digests(temporary, corpus.info)})
     return Corpus(folder)

@@ -25,6 +25,7 @@ def small_demos(monkeypatch) -> None:
     """Some demos make their pieces, more than these checks need."""
     monkeypatch.setattr("seqgen_chess.domain.FILES", 1)
     monkeypatch.setattr("seqgen_speech.demo.SENTENCES", 12)
+    monkeypatch.setattr("seqgen_handwriting.demo.PAGES", 24)
 
 
 @pytest.mark.parametrize("check", [c for name in DOMAINS for c in domain_checks(name)], ids=str)

@@ -23,6 +23,7 @@ SETTINGS = (
 
 def command(processes: int, *arguments: object) -> str:
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    launch = launch if processes > 1 else []
     line = [sys.executable, *launch, "-m", "seqgen", *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=300)
@@ -88,23 +89,24 @@ def processes(count: int, *words: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-#: Trains until evaluation number STOP, or to the end: FOLDER CORPUS STOP.
+#: Trains until evaluation number STOP, or to the end: CORPUS (FOLDER STOP)...
 SCRIPT = """
 import sys, seqgen
 from seqgen.training.parallel import join
-folder, corpus, stop = sys.argv[1], seqgen.Corpus(sys.argv[2]), int(sys.argv[3])
+corpus = seqgen.Corpus(sys.argv[1])
 config = seqgen.TrainConfig(
     tokens=8000, batch_size=8, window=16, evaluations=4, device="cpu")
 shape = seqgen.ModelConfig(hidden=16, embedding=8, dropout=0.3, context_rows=9)
-with join().leader_first():
-    if join().leads and stop >= 0:
-        seqgen.create_run(folder, corpus, shape, config)
-    run = seqgen.Run(folder, "cpu")
-evaluated = 0
-for report in seqgen.train(run, corpus):
-    evaluated += report.valid_loss is not None or not join().leads
-    if evaluated and evaluated == stop:
-        break
+for folder, stop in zip(sys.argv[2::2], map(int, sys.argv[3::2])):
+    with join().leader_first():
+        if join().leads and stop >= 0:
+            seqgen.create_run(folder, corpus, shape, config)
+        run = seqgen.Run(folder, "cpu")
+    evaluated = 0
+    for report in seqgen.train(run, corpus):
+        evaluated += report.valid_loss is not None or not join().leads
+        if evaluated and evaluated == stop:
+            break
 join().leave()
 """
 
@@ -117,18 +119,18 @@ def test_two_processes_go_on_from_their_checkpoint(corpus: seqgen.Corpus, tmp_pa
     """
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
-    processes(2, script, tmp_path / "unbroken", corpus.folder, 0)
-    processes(2, script, tmp_path / "broken", corpus.folder, 2)
+    both = (tmp_path / "unbroken", 0, tmp_path / "broken", 2)
+    processes(2, script, corpus.folder, *both)
     for other in ("alone", "three"):
         shutil.copytree(tmp_path / "broken", tmp_path / other)
-    processes(2, script, tmp_path / "broken", corpus.folder, -1)
+    processes(2, script, corpus.folder, tmp_path / "broken", -1)
     unbroken, broken = (
         safetensors.numpy.load_file(tmp_path / folder / "model.safetensors")
         for folder in ("unbroken", "broken")
     )
     assert unbroken.keys() == broken.keys()
     assert all(np.array_equal(unbroken[name], broken[name]) for name in unbroken)
-    processes(3, script, tmp_path / "three", corpus.folder, -1)
+    processes(3, script, corpus.folder, tmp_path / "three", -1)
     list(seqgen.train(seqgen.Run(tmp_path / "alone", "cpu"), corpus))
     whole = evaluations(tmp_path / "unbroken")
     for other in ("alone", "three"):

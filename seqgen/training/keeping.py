@@ -7,6 +7,7 @@ The weights file holds its own result too, so a kill cannot separate them. ``run
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Generator, Iterator, Mapping
@@ -22,6 +23,7 @@ from seqgen.errors import Diverged
 from seqgen.files import RUN, naming, write_atomic, write_json
 from seqgen.listener import Report
 from seqgen.run.card import model_card
+from seqgen.run.folder import Run
 from seqgen.run.results import METRICS, WEIGHTS, read_reports
 from seqgen.storage.signals import undivided
 from seqgen.training.checkpoints import Checkpoints
@@ -175,16 +177,40 @@ def learn(
 def _next_round(
     learner: Learner, rounds: Rounds, keeper: Keeper, report: Report | None
 ) -> Iterator[Report]:
-    """Realign the pieces and keep the present model as the best on them."""
+    """Realign the pieces, and keep the model that is best on them."""
     for progress in rounds.realign(learner, report):
         if progress.improved:
-            # Losses on the former pieces say nothing about those that come now.
             with undivided():
                 keeper.add_round(rounds.found)
+                progress = _keep_better(learner, rounds, keeper, progress)
                 keeper.record(progress)
-                keeper.save(learner.model, _result(progress, learner, rounds.corpus(0)))
         with learner.ending_on_ctrl_c():
             yield progress
+
+
+def _keep_better(learner: Learner, rounds: Rounds, keeper: Keeper, report: Report) -> Report:
+    """Keep the present model, unless the best so far predicts the realigned pieces better.
+
+    Losses on the former pieces say nothing about those that come now. Return the report of the
+    present model.
+    """
+    import torch
+
+    from seqgen.training.loop import losses
+
+    corpus, config = rounds.corpus(learner.counts.round), learner.config
+    if (keeper.folder / WEIGHTS).exists() and keeper.info["result"] is not None:
+        former = copy.deepcopy(learner.model)
+        weights = Run(keeper.folder, "cpu").weights
+        former.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
+        loss, carried = losses(former, corpus, config, config.evaluation_tokens)
+        if report.valid_loss is not None and loss < report.valid_loss:
+            found = {"chosen_loss": loss, "valid_loss": loss, "carried_loss": carried}
+            learner.counts.best = loss
+            keeper.save(former, keeper.info["result"] | found)
+            return replace(report, improved=False)
+    keeper.save(learner.model, _result(report, learner, rounds.corpus(0)))
+    return report
 
 
 def _result(report: Report, learner: Learner, corpus: Corpus) -> dict[str, Any]:

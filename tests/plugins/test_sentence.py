@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqgen_handwriting.alignment import spread
@@ -284,6 +285,29 @@ def test_a_round_ends_when_its_time_is_used_up(tmp_path: Path, monkeypatch) -> N
     list(realigned(run, [np.array(corpus.piece(0), np.int64)]))
     messages = [report.message for report in seqgen.train(run, corpus)]
     assert any("realigned 5 of 24 training and validation pieces" in text for text in messages)
+
+
+def test_a_round_keeps_the_better_model(tmp_path: Path) -> None:
+    """What training has spoiled since does not take the place of the best model."""
+    corpus, _ = guessed_corpus(tmp_path / "corpus")
+    model = seqgen.ModelConfig(hidden=8, embedding=4)
+    config = seqgen.TrainConfig(epochs=20, batch_size=4, evaluations=5, threads=1)
+    run = seqgen.create_run(tmp_path / "run", corpus, model, config)
+    kept = None
+    for report in seqgen.train(run, corpus):
+        if "realigned" in report.message:
+            break
+        if report.valid_loss is not None:
+            kept, loss = run.weights, report.valid_loss
+            with torch.no_grad():
+                for weight in run.model.parameters():
+                    weight += torch.randn_like(weight)
+    assert kept is not None and not report.improved and report.valid_loss > loss + 1
+    for name, weights in seqgen.Run(run.folder, "cpu").weights.items():
+        np.testing.assert_array_equal(weights, kept[name])
+    result = run.info["result"]
+    assert result["chosen_loss"] == result["valid_loss"] != pytest.approx(loss, abs=1e-6)
+    assert result["chosen_loss"] < report.valid_loss
 
 
 def test_a_model_that_writes_goes_on_with_lines_without_letters(

@@ -33,8 +33,12 @@ PATIENCE = 30.0
 #: Seconds to wait for a worker; Dask starts another one where one has died.
 STARTING = 120.0
 
-#: Seconds between two looks for a worker. After as many Dask gives up a local one that died.
+#: Seconds between two looks for a worker.
 LOOK_EVERY = 5.0
+
+#: Seconds after which Dask gives up a local worker that died and did not start again. A worker that
+#: is given up while it starts would count as one that its task killed.
+GIVEN_UP = 30.0
 
 #: Tasks for each worker that are sent or wait to be fetched; this bounds the memory of all.
 IN_FLIGHT = 3
@@ -234,7 +238,7 @@ class Cluster:
         if crowded := [f"{name} has {count}" for name, count in threads.items() if count > 1]:
             raise ClusterError(
                 f"the workers of a cluster need one thread each, because a parser that crashes "
-                f"ends its process; {crowded[0]}; start them with dask worker --nthreads 1"
+                f"ends its process; {crowded[0]}; start them with one each (docs/scaling.md)"
             )
         return max(len(threads), 1)
 
@@ -257,7 +261,7 @@ class Cluster:
             if time.monotonic() - began > STARTING:
                 raise ClusterError(
                     f"the cluster had no worker for {STARTING:g} seconds; start one on each "
-                    f"machine: dask worker SCHEDULER --nworkers auto --nthreads 1"
+                    f"machine by the command dask worker (docs/scaling.md)"
                 )
 
 
@@ -298,7 +302,7 @@ def on_cluster(address: str) -> Iterator[Cluster]:
                 # With no failure allowed `Cluster.each` finds the item that ends workers.
                 settings = {
                     "distributed.scheduler.allowed-failures": 0,
-                    "distributed.deploy.lost-worker-timeout": LOOK_EVERY,
+                    "distributed.deploy.lost-worker-timeout": GIVEN_UP,
                 }
                 stack.enter_context(dask.config.set(settings))
                 options = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import threading
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from itertools import pairwise
@@ -16,6 +17,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from seqgen.config import from_mapping
 from seqgen.errors import PluginError
+
+#: In Python 3.11 two threads that parse source at once may fail with a SystemError.
+_PARSING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def _sentences(options_type: type[Any]) -> dict[str, str]:
     found = {}
     for owner in reversed(options_type.__mro__[:-1]):
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+            with _PARSING:
+                tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
         except (OSError, TypeError, SyntaxError):
             continue  # a class made at run time has no source
         [definition] = tree.body

@@ -106,9 +106,12 @@ def test_an_item_that_kills_its_workers_costs_itself(cluster: Cluster) -> None:
 
 def test_workers_that_are_gone_for_good_are_replaced(cluster: Cluster) -> None:
     """Dask starts no other worker where one died while it was starting."""
+    import dask
+
     workers = cluster._client.scheduler_info(n_workers=-1)["workers"]
-    cluster._client.retire_workers([*workers], close_workers=True)
-    assert [*cluster.each(sent(lambda number: None), [[(1,)], [(2,)]])] == [1, 2]
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": 0.1}):
+        cluster._client.retire_workers([*workers], close_workers=True)
+        assert [*cluster.each(sent(lambda number: None), [[(1,)], [(2,)]])] == [1, 2]
 
 
 def test_an_item_that_takes_too_long_costs_itself(cluster: Cluster) -> None:

@@ -55,7 +55,7 @@ def test_a_signal_between_two_handlers_leaves_both_as_they_were(monkeypatch) -> 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_saves_what_was_generated(run, tmp_path: Path, name: str) -> None:
     number, out = getattr(signal, name), tmp_path / "out"
-    endless = ("--length", "1000000", "--ban", "<end>", "--out", out)
+    endless = ("--length", "100000000", "--ban", "<end>", "--out", out)
     process = start("generate", run.folder, *endless)
     shown = process.stdout.read(1)
     process.send_signal(number)

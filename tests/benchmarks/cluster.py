@@ -1,9 +1,9 @@
 """Preparing on a local Dask cluster of two workers of one core, against one process.
 
-Data: the MIDI files under ``music/``, transposed until there are `FILES`. Both prepare them `RUNS`
-times, by turns; the figure is the median of the ratios. Then a worker is killed at a random moment,
-`KILLS` times, while `SMALL` files are prepared. All corpora must have the bytes that one process
-makes.
+Data: the smallest MIDI files under ``music/`` in 25 keys, until there are `FILES`. Both prepare
+them `RUNS` times, by turns; the figure is the median of the ratios. Then a worker is killed at a
+random moment, `KILLS` times, while `SMALL` files are prepared. All corpora must have the bytes that
+one process makes.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def transposed(files: list[Path], folder: Path) -> list[Path]:
     """Write `FILES` files, each one of the given files in another key."""
     folder.mkdir()
     made: list[Path] = []
-    for shift in range(-12, 13):
-        for file in files[: FILES - len(made)]:
-            midi = pretty_midi.PrettyMIDI(str(file))
+    for file in sorted(files, key=lambda file: file.stat().st_size):
+        midi = pretty_midi.PrettyMIDI(str(file))
+        for _ in range(min(25, FILES - len(made))):
             for instrument in midi.instruments:
                 for note in instrument.notes if not instrument.is_drum else ():
-                    note.pitch = min(max(note.pitch + shift, 0), 127)
+                    note.pitch = (note.pitch + 1) % 128
             made.append(folder / f"{len(made):05}.mid")
             midi.write(str(made[-1]))
     return made
